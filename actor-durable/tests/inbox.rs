@@ -1,15 +1,16 @@
 //! Messages that wait: for an actor that is away, from another actor, from a reminder.
 
 use std::cell::Cell;
+use std::future::IntoFuture;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actor_core::ActorSystem;
+use actor_core::{ActorSystem, Executor};
 use actor_durable::limits::{ARRIVALS_BEHIND_MAX, CAREFUL_MAX};
 use actor_durable::store::{Body, Claim, ClaimMode, Enqueued, Headers, Message};
 use actor_durable::{Durable, DurableActor, DurableId, DurableSystem, MessageId, NoError, Turn, WallTime};
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 
 use crate::stage::{Account, Command, World, account, pass};
 
@@ -329,5 +330,63 @@ fn letters_whose_arrival_was_missed_are_handled() {
             let head = system.store().head(account.id()).await.expect("it is in memory");
             assert_eq!(head.map(|head| head.waiting), Some(0), "{}", account.id());
         }
+    });
+}
+
+/// Counts, a second each.
+struct Patient(Executor);
+
+impl Durable for Patient {
+    const TYPE: &'static str = "patient";
+    type State = u32;
+    type Command = ();
+    type Reply = u32;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u32 {
+        0
+    }
+}
+
+impl DurableActor for Patient {
+    async fn handle(&self, (): (), n: &mut u32, _: &mut Turn<'_, Self>) -> Result<u32, NoError> {
+        // sleep: the simulation's time
+        self.0.sleep(Duration::from_secs(1)).await;
+        *n += 1;
+        Ok(*n)
+    }
+}
+
+#[test]
+fn an_actor_that_is_asked_to_end_leaves_its_letters_unless_a_call_is_behind_them() {
+    let World { mut simulation, store, .. } = World::new();
+    let builder =
+        DurableSystem::builder(&simulation.system(), store).register(Patient(simulation.executor()));
+    simulation.block_on(async {
+        let system = &builder.start().await.expect("the store gives a lease");
+        let slow = system.actor::<Patient>("a").expect("a good id");
+        let head = async || system.store().head(slow.id()).await.expect("memory").expect("it is there");
+        let send = async |count: u32| {
+            for _ in 0..count {
+                slow.send(()).await.expect("it is stored");
+            }
+        };
+        send(300).await;
+        pass(system, Duration::from_millis(5_500)).await;
+        let began = system.executor().now();
+        system.passivate(slow.id()).await;
+        let took = system.executor().now().saturating_since(began);
+        assert_eq!((took, head().await.waiting), (Duration::from_millis(500), 294));
+        pass(system, Duration::from_secs(300)).await;
+        assert_eq!((head().await.waiting, head().await.crashes), (0, 0), "the next one goes on");
+        send(10).await;
+        pass(system, Duration::from_millis(1_500)).await;
+        let ends = async {
+            settle(system).await;
+            system.shutdown(Duration::from_secs(60)).await
+        };
+        let (called, ended) = join(slow.call(()).into_future(), ends).await;
+        assert_eq!(called.ok(), Some(311), "what was sent before comes first");
+        ended.expect("the store takes the lease back");
     });
 }

@@ -8,7 +8,7 @@ use actor_core::{ActorError, Status};
 use bytes::Bytes;
 
 use super::run::{Job, said};
-use super::{Activation, Incoming, Request};
+use super::{Activation, Incoming, Request, is_last};
 use crate::actor::Durable;
 use crate::codec::cut;
 use crate::error::{ActivationError, NotApplied, panic_text};
@@ -119,9 +119,18 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    /// A page of letters. Whoever is asked to stop does not read on; they are where they were.
+    /// Whether no further letter is handled here: whoever is asked to end, and has handled what was accepted behind them, leaves them
+    /// where they are.
+    fn leaves_letters(&self) -> bool {
+        match self.myself.status() {
+            Status::Draining => is_last(&self.myself),
+            status => status >= Status::Stopping,
+        }
+    }
+
+    /// A page of letters.
     async fn next_letters(&mut self) -> Result<Vec<Letter>, ActorError> {
-        if self.myself.status() >= Status::Stopping {
+        if self.leaves_letters() {
             return Ok(Vec::new());
         }
         let kept = self.kept_mut()?;
@@ -142,6 +151,9 @@ impl<M: Model> Activation<M> {
         }
         self.note_active();
         for letter in letters {
+            if self.leaves_letters() {
+                return Ok(false);
+            }
             if letter.position >= end {
                 self.read_again()?;
                 return Ok(false);

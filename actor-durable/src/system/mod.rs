@@ -72,6 +72,7 @@ impl DurableSystem {
     }
 
     /// Passivates an actor if it is in memory: it handles what it has accepted, is stored, and its memory is released. Waits for that.
+    /// The messages in its inbox wait for a later activation, but for those that are before a call that it has accepted.
     /// What it has sent and has not arrived by then is sent by a later activation, which begins within a
     /// [look interval](DurableBuilder::look_interval).
     ///
@@ -171,7 +172,8 @@ impl DurableSystem {
     }
 
     /// Shuts the system down: it takes no more calls, passivates all actors once they have handled what they have accepted, and
-    /// ends the services and the lease. What is [sent](DurableRef::send) is stored all the same, for another process. An actor that is
+    /// ends the services and the lease. What is [sent](DurableRef::send) is stored all the same, for another process, as
+    /// is what waits in inboxes, but for what is before a call that was accepted. An actor that is
     /// not done within the time is killed; what it has not stored is lost, as far as its [`Durability`](crate::Durability) allows. The
     /// time is the actors': what the store takes to end the lease comes on top, at most
     /// [`RETIRE_MAX`](crate::limits::RETIRE_MAX).
