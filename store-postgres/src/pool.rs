@@ -263,10 +263,12 @@ impl Drop for Session {
         let is_in_order = self.is_between && !self.is_in_transaction;
         if let Some(connection) = self.connection.take()
             && is_in_order
-            && !self.permit.semaphore().is_closed()
         {
-            let idle = Idle { connection, born: self.born, since: Instant::now() };
-            lock(&self.idle).push(idle);
+            // Looked at within the lock: whoever closes the pool clears them after that.
+            let mut idle = lock(&self.idle);
+            if !self.permit.semaphore().is_closed() {
+                idle.push(Idle { connection, born: self.born, since: Instant::now() });
+            }
         }
     }
 }
