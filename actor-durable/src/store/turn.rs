@@ -168,9 +168,9 @@ impl TurnCommit {
         }
     }
 
-    /// The last entry of the journal after this commit.
+    /// The last entry of the journal after this commit; saturates, but not for what [`check`](Self::check) accepts.
     pub fn last(&self) -> Sequence {
-        Sequence(self.expected.0 + self.entries.len() as u64)
+        Sequence(self.expected.0.saturating_add(self.entries.len() as u64))
     }
 
     /// Checks what can be checked without looking at what is stored. Every store does so first.
@@ -235,8 +235,11 @@ impl TurnCommit {
         if self.entries.is_empty() {
             return Err("a commit has at least one entry");
         }
-        let numbers = (self.expected.0..).skip(1);
-        if !self.entries.iter().map(|entry| entry.sequence.0).eq(numbers.take(self.entries.len())) {
+        let Some(first) = self.expected.0.checked_add(1) else {
+            return Err("there is no number after the last one");
+        };
+        // Near the end of all numbers the range is the shorter one.
+        if !self.entries.iter().map(|entry| entry.sequence.0).eq(first..=self.last().0) {
             return Err("entries are numbered without a gap");
         }
         if !self.entries.is_sorted_by_key(|entry| entry.at) {

@@ -61,7 +61,7 @@ pub async fn a_commit_at_another_place_is_refused(place: &dyn Place) {
 pub async fn a_malformed_commit_is_refused(place: &dyn Place) {
     let scene = Scene::open(place).await;
     let (_, good) = something(&scene).await;
-    let wrongs: [(&str, Spoil); 16] = [
+    let wrongs: [(&str, Spoil); 18] = [
         ("no entry", |commit| commit.entries.clear()),
         ("no entry, and nothing that is of one", |commit| {
             (commit.state, commit.trim) = (None, None);
@@ -71,6 +71,11 @@ pub async fn a_malformed_commit_is_refused(place: &dyn Place) {
         ("a gap", |commit| commit.entries[1].sequence = Sequence(5)),
         ("a wrong number", |commit| commit.entries[0].sequence = Sequence(2)),
         ("out of order", |commit| commit.entries.reverse()),
+        ("after the last number", |commit| commit.expected = Sequence(u64::MAX)),
+        ("beyond the last number", |commit| {
+            commit.expected = Sequence(u64::MAX - 1);
+            commit.entries.iter_mut().for_each(|entry| entry.sequence = Sequence(u64::MAX));
+        }),
         ("back in time", |commit| commit.entries[1].at = WallTime::from_millis(1)),
         ("an early state", |commit| commit.state = Some(snapshot(3, "s"))),
         ("a late state", |commit| commit.state = Some(snapshot(5, "s"))),
