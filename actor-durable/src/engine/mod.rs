@@ -35,8 +35,9 @@ use self::committer::Committer;
 use self::mail::Mailing;
 use self::own::OwnTurns;
 use self::run::said_at_once;
-use self::written::{Written, write_legible_state};
+use self::written::{Written, write_state};
 use crate::actor::{Durability, Durable};
+use crate::codec::legible;
 use crate::error::{ActivationError, panic_text};
 use crate::id::{MessageId, Target};
 use crate::limits::IDLE_PAUSE_MIN;
@@ -383,7 +384,10 @@ impl<M: Model> Activation<M> {
         let body = match M::KEEPS {
             Keeps::State => Ok(self.written.body()),
             // Without the journal behind it, it is all that there is.
-            Keeps::Events { .. } => write_legible_state::<M>(&self.state),
+            Keeps::Events { .. } => write_state::<M>(&self.state).and_then(|body| {
+                legible("a state", self.model.read_state(&self.target.id, &body))?;
+                Ok(body)
+            }),
         };
         let why = match body {
             Ok(body) => match kept.committer.save_snapshot(body).await {

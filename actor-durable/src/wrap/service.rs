@@ -170,14 +170,16 @@ pub trait WrapService: Send + Sync + 'static {
         None
     }
 
-    /// Creates the service from a [`snapshot`](Self::snapshot).
+    /// Creates the service from a [`snapshot`](Self::snapshot). It is tried before one is stored: what cannot be restored does not
+    /// replace the requests.
     ///
     /// # Errors
     ///
     /// [`CodecError`] if the bytes are no snapshot, or of a version that it does not know; unless overridden, for every one.
     fn restore(&self, id: &DurableId, version: u32, bytes: &[u8]) -> Result<Self::Service, CodecError> {
         let _ = (id, bytes);
-        unknown("a service's state", version, Self::SNAPSHOT_VERSION)
+        let why = "this program's `WrapService` has no `restore`".to_owned();
+        Err(CodecError::Undecodable { what: "a service's state", version, why })
     }
 
     /// Converts a request of another version into one of this version.

@@ -9,7 +9,9 @@ use actor_durable::{
     ActivationError, AskError, CodecError, Doubt, DurableSystem, NotApplied, WrapService, WrappedService,
 };
 
-use super::services::{ALL_MAX, Around, Cart, LaterShops, Request, Response, Shop, Shops, ask, put, shop};
+use super::services::{
+    ALL_MAX, Around, Cart, LaterShops, OneWayShops, Request, Response, Shop, Shops, ask, put, shop,
+};
 use super::{End, failing, process};
 use crate::stage::{self, World, account, pass};
 
@@ -223,8 +225,8 @@ fn d42_a_later_version_takes_over_answers_otherwise_and_bounds_the_journal() {
         let refused = call::<Shops>(system, put(1)).await;
         let Err(AskError::NotApplied(NotApplied::NotActivated(why))) = refused else { panic!("{refused:?}") };
         let is_named =
-            matches!(why, ActivationError::Codec { form: CodecError::UnknownVersion { known: 1, .. }, .. });
-        assert!(is_named, "an older program refuses what it does not know: {why}");
+            matches!(why, ActivationError::Codec { form: CodecError::Undecodable { version: 1, .. }, .. });
+        assert!(is_named && why.to_string().contains("has no `restore`"), "what it lacks: {why}");
     });
 }
 
@@ -284,10 +286,29 @@ fn requests_wait_for_a_program_that_can_restore_their_service() {
         let refused = call::<Shops>(system, put(1)).await;
         let Err(AskError::NotApplied(NotApplied::NotActivated(why))) = refused else { panic!("{refused:?}") };
         let is_named =
-            matches!(why, ActivationError::Codec { form: CodecError::UnknownVersion { known: 1, .. }, .. });
-        assert!(is_named, "an older program refuses what it does not know: {why}");
+            matches!(why, ActivationError::Codec { form: CodecError::Undecodable { version: 1, .. }, .. });
+        assert!(is_named && why.to_string().contains("has no `restore`"), "what it lacks: {why}");
     });
     process(&mut world, store, later.register(), End::InPeace, async |system| {
         assert_eq!(look::<LaterShops>(system).await.all, 5, "it has taken what was sent");
+    });
+}
+
+#[test]
+fn a_state_that_cannot_be_restored_does_not_replace_the_requests() {
+    let (mut world, shops) = (World::new(), Shops::default());
+    let (one_way, store) = (OneWayShops(shops.clone()), world.store.clone());
+    for _ in 0..2 {
+        process(&mut world, store.clone(), one_way.register(), End::InPeace, async |system| {
+            for _ in 0..3 {
+                call::<OneWayShops>(system, put(1)).await.expect("it is stored").expect("it is answered");
+            }
+            let head = system.store().head(shop::<OneWayShops>(system).id()).await.expect("it is in memory");
+            let head = head.expect("there is one");
+            assert_eq!((head.snapshot, head.trimmed.0), (None, 0), "the requests are all there is");
+        });
+    }
+    process(&mut world, store, shops.register(), End::InPeace, async |system| {
+        assert_eq!(look::<Shops>(system).await.all, 6);
     });
 }

@@ -209,6 +209,27 @@ impl WrapService for LaterShops {
     }
 }
 
+/// Those that give their state, and cannot take it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OneWayShops(pub(super) Shops);
+
+impl WrapService for OneWayShops {
+    const TYPE: &'static str = "shop";
+    const SNAPSHOT_EVERY: u64 = 1;
+    const JOURNAL_KEPT: u64 = 0;
+    type Request = Request;
+    type Response = Response;
+    type Service = Shop;
+
+    fn create(&self, id: &DurableId) -> Shop {
+        self.0.create(id)
+    }
+
+    fn snapshot(service: &Shop) -> Option<Vec<u8>> {
+        LaterShops::snapshot(service)
+    }
+}
+
 fn line(text: String, (what, count): (&String, &u32)) -> String {
     format!("{text}\n{what}={count}")
 }
@@ -221,6 +242,13 @@ impl Shops {
 }
 
 impl LaterShops {
+    pub(super) fn register(&self) -> impl FnOnce(DurableBuilder) -> DurableBuilder + use<> {
+        let shops = self.clone();
+        move |builder| builder.wrap_service(shops)
+    }
+}
+
+impl OneWayShops {
     pub(super) fn register(&self) -> impl FnOnce(DurableBuilder) -> DurableBuilder + use<> {
         let shops = self.clone();
         move |builder| builder.wrap_service(shops)
