@@ -235,12 +235,10 @@ impl<M: Model> Activation<M> {
     }
 
     async fn handle_kept(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
-        if M::Actor::DURABILITY == Durability::WriteThrough {
-            return self.try_handle(request).await;
-        }
         // What panics outside of a handler ends the activation too.
         let handled = AssertUnwindSafe(self.try_handle(request)).catch_unwind().await;
-        if !matches!(handled, Ok(Ok(())))
+        if M::Actor::DURABILITY != Durability::WriteThrough
+            && !matches!(handled, Ok(Ok(())))
             && let Some(kept) = &mut self.kept
         {
             // Whatever ends the activation: these turns may have been answered. If it was their commit that failed, none is staged.
