@@ -76,8 +76,8 @@ pub enum NotApplied {
     /// A [question](crate::Turn::ask) was given up or could not be delivered, for this reason.
     #[error("the question was given up: {0}")]
     GivenUp(String),
-    /// Activation after activation ended before the command's turn came.
-    #[error("the activation ended before the command's turn came")]
+    /// The activation ended before the command's turn came, or before what came of it was to be stored.
+    #[error("the activation ended before anything of the command was to be stored")]
     ActivationEnded,
 }
 
@@ -88,7 +88,8 @@ pub enum Doubt {
     /// The store does not know.
     #[error(transparent)]
     Store(StoreError),
-    /// The activation ended while it handled the command.
+    /// The activation ended while it had the command, and cannot say how far that was: it was ended from outside, or panicked outside
+    /// of a handler.
     #[error("the activation ended with the command in hand")]
     ActivationEnded,
     /// No reply came within the caller's timeout.

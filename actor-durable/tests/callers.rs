@@ -12,9 +12,9 @@ use actor_durable::{
     ActivationError, AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableRef,
     DurableSystem, NoError, NotApplied, Turn,
 };
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
-use crate::stage::{Command, World, account, pass};
+use crate::stage::{Command, Poor, World, account, pass};
 
 /// Is never ready while it is broken, and breaks at a negative number.
 #[derive(Clone, Default)]
@@ -63,18 +63,61 @@ fn is_not_ready(answer: &Result<i64, AskError<NoError>>) -> bool {
 }
 
 #[test]
-fn a_turn_that_no_store_was_asked_to_keep_is_said_to_be_not_applied() {
+fn turns_that_no_store_was_asked_to_keep_are_said_to_be_not_applied() {
     run(&Brittle::default(), async |system, brittle| {
         brittle.call(1).await.expect("it is stored");
         let answers = join_all([2, -1].map(|by| brittle.call(by).into_future())).await;
-        assert!(matches!(answers[0], Err(AskError::NotApplied(NotApplied::ActivationEnded))), "{answers:?}");
-        assert!(
-            matches!(answers[1], Err(AskError::Unknown { why: Doubt::ActivationEnded, .. })),
-            "{answers:?}"
-        );
+        for answer in answers {
+            assert!(matches!(answer, Err(AskError::NotApplied(NotApplied::ActivationEnded))), "{answer:?}");
+        }
         let head = system.store().head(brittle.id()).await.expect("it is in memory").expect("it is there");
         assert_eq!(head.sequence.0, 2, "that of the beginning, and the first");
     });
+}
+
+#[test]
+fn a_command_before_which_the_letters_could_not_be_read_is_said_to_be_not_applied() {
+    let mut world = World::new();
+    let away = Fault { operation: Operation::Inbox, visit: 1, mode: FaultMode::Refuse };
+    let store = FaultStore::new(world.store.clone(), [away]);
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        let called = a.call(Command::Add(1)).await;
+        assert_eq!(store.faults_left(), []);
+        assert!(matches!(called, Err(AskError::NotApplied(NotApplied::ActivationEnded))), "{called:?}");
+        assert_eq!(a.call(Command::Add(10)).await.ok(), Some(10));
+    });
+}
+
+/// What two calls are told that are made at once and with one id, while the store does this.
+fn twice_at_once(faults: impl IntoIterator<Item = Fault>) -> [Result<i64, AskError<Poor>>; 2] {
+    let mut world = World::new();
+    let (_, system) = world.process_over(Arc::new(FaultStore::new(world.store.clone(), faults)));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        a.call(Command::Add(1)).await.expect("it is stored");
+        let id = a.new_message_id();
+        let call = || a.call(Command::Add(10)).id(id).into_future();
+        let (one, other) = join(call(), call()).await;
+        [one, other]
+    })
+}
+
+#[test]
+fn whoever_asks_again_before_anything_is_stored_is_told_what_is_certain_of_the_one_turn() {
+    let commit = |mode| Fault { operation: Operation::CommitTurn, visit: 3, mode };
+    for reply in twice_at_once([]) {
+        assert_eq!(reply.ok(), Some(11));
+    }
+    for refused in twice_at_once([commit(FaultMode::Refuse)]) {
+        assert!(matches!(refused, Err(AskError::NotApplied(NotApplied::Store(_)))), "{refused:?}");
+    }
+    for unknown in twice_at_once([commit(FaultMode::LoseAnswer)]) {
+        assert!(matches!(unknown, Err(AskError::Unknown { why: Doubt::Store(_), .. })), "{unknown:?}");
+    }
 }
 
 #[test]

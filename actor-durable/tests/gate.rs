@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actor_durable::store::{Refusal, StoreError};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
-use actor_durable::{AskError, Doubt, NotApplied};
+use actor_durable::{AskError, NotApplied};
 
 use crate::stage::{Command, World, account};
 
@@ -45,7 +45,7 @@ fn an_activation_whose_commit_has_failed_waits_for_no_handler() {
             panic!("{added:?}")
         };
         assert!(matches!(why, Refusal::Unavailable(_)), "{why}");
-        assert!(matches!(hung, Err(AskError::Unknown { why: Doubt::ActivationEnded, .. })), "{hung:?}");
+        assert!(matches!(hung, Err(AskError::NotApplied(NotApplied::ActivationEnded))), "{hung:?}");
         assert_eq!(account.call(Command::Get).await.ok(), Some(5), "what is stored is read anew");
     });
 }

@@ -270,7 +270,7 @@ fn is_away(error: &StoreError) -> bool {
 }
 
 /// What a caller is told whose turn was in a commit that failed.
-fn doubt<E>(id: MessageId, error: &StoreError) -> AskError<E> {
+pub(super) fn doubt<E>(id: MessageId, error: &StoreError) -> AskError<E> {
     match error {
         StoreError::Unknown(_) => AskError::Unknown { id, why: Doubt::Store(error.clone()) },
         _ => AskError::NotApplied(NotApplied::Store(error.clone())),

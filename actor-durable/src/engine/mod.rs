@@ -38,7 +38,7 @@ use self::run::said_at_once;
 use self::written::{Written, write_state};
 use crate::actor::{Durability, Durable};
 use crate::codec::legible;
-use crate::error::{ActivationError, panic_text};
+use crate::error::{ActivationError, NotApplied, panic_text};
 use crate::id::{MessageId, Target};
 use crate::limits::IDLE_PAUSE_MIN;
 use crate::model::{Command, Keeps, Model, State, Tail};
@@ -252,11 +252,11 @@ impl<M: Model> Activation<M> {
             // With what waits behind it letters are looked for too, and those that came before that.
             return Ok(());
         }
-        if self.is_suspended() && !self.is_over() {
-            self.take_orders().await?;
-        }
-        if !self.is_suspended() && self.has_mail_to_read() {
-            self.read_mail().await?;
+        if let Err(error) = self.see_to_letters().await {
+            if let Request::Ask { port, .. } = request {
+                not_applied::<M::Actor>(port, NotApplied::ActivationEnded);
+            }
+            return Err(error);
         }
         match request {
             request if self.is_over() => self.handle_over(request).await?,
@@ -274,6 +274,17 @@ impl<M: Model> Activation<M> {
             Request::Passivate => self.passivate(),
         }
         self.conclude().await
+    }
+
+    /// What comes before the request in hand.
+    async fn see_to_letters(&mut self) -> Result<(), ActorError> {
+        if self.is_suspended() && !self.is_over() {
+            self.take_orders().await?;
+        }
+        if !self.is_suspended() && self.has_mail_to_read() {
+            self.read_mail().await?;
+        }
+        Ok(())
     }
 
     /// What is asked of one that has ended for good.

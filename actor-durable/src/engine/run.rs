@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Either, poll_fn, select};
 
-use super::committer::Committer;
+use super::committer::{Committer, doubt};
 use super::own::OwnTurns;
 use super::supervised::hand_over;
 use super::written::write_state;
@@ -63,7 +63,7 @@ impl<M: Model> Activation<M> {
         self.note_active();
         let made = || Label { id: self.shared.new_message_id(), is_chosen: false };
         let Label { id, is_chosen } = label.unwrap_or_else(made);
-        let mut clock = self.shared.wall_time();
+        let clock = self.shared.wall_time();
         let Some(kept) = &mut self.kept else { return Ok(()) };
         match kept.committer.ledger.judge(id, clock) {
             Judgement::New => {}
@@ -76,21 +76,36 @@ impl<M: Model> Activation<M> {
             not_applied::<M::Actor>(port, NotApplied::Store(Refusal::Ended.into()));
             return Ok(());
         }
-        if !kept.committer.has_room(Room::Calls) && !M::Actor::is_query(&command) {
-            if !kept.committer.wait_for_room().await? {
-                not_applied::<M::Actor>(port, NotApplied::OutboxFull);
-                return Ok(());
-            }
-            clock = self.shared.wall_time();
-        }
-        match self.execute(Job { command, id, source: Some(Source::Caller), letter: None, clock }).await? {
-            Ok(Ok(reply)) => self.answer(id, port, Told::Reply(reply)).await,
-            Ok(Err(error)) => self.answer(id, port, Told::Refused(error)).await,
-            Err(why) => {
+        match self.run_called(id, command, clock).await {
+            Ok(Ok(Ok(reply))) => self.answer(id, port, Told::Reply(reply)).await,
+            Ok(Ok(Err(error))) => self.answer(id, port, Told::Refused(error)).await,
+            Ok(Err(why)) => {
                 not_applied::<M::Actor>(port, why);
                 Ok(())
             }
+            Err(error) => {
+                // A turn is staged as the last thing, so of this one nothing is.
+                not_applied::<M::Actor>(port, NotApplied::ActivationEnded);
+                Err(error)
+            }
         }
+    }
+
+    /// A caller's command whose id is new is run, unless there is no room for what it may send.
+    async fn run_called(
+        &mut self,
+        id: MessageId,
+        command: Command<M>,
+        mut clock: WallTime,
+    ) -> Result<Executed<M::Actor>, ActorError> {
+        let committer = &mut self.kept_mut()?.committer;
+        if !committer.has_room(Room::Calls) && !M::Actor::is_query(&command) {
+            if !committer.wait_for_room().await? {
+                return Ok(Err(NotApplied::OutboxFull));
+            }
+            clock = self.shared.wall_time();
+        }
+        self.execute(Job { command, id, source: Some(Source::Caller), letter: None, clock }).await
     }
 
     /// A command of a timer, whose answer nobody waits for. It comes again if there is no room for what it may send.
@@ -123,11 +138,15 @@ impl<M: Model> Activation<M> {
             kept.committer.hold(id, port, told);
             return Ok(());
         }
-        port.tell(match self.is_still_ours().await {
-            Ok(()) => told,
-            Err(error @ StoreError::Fenced { .. }) => return Err(error.into()),
-            Err(error) => Err(self.unconfirmed(id, error)).into(),
-        });
+        match self.is_still_ours().await {
+            Ok(()) => port.tell(told),
+            Err(error @ StoreError::Fenced { .. }) => {
+                // What is staged is not stored any more either.
+                not_applied::<M::Actor>(port, NotApplied::Store(error.clone()));
+                return Err(error.into());
+            }
+            Err(error) => port.tell(Err(self.unconfirmed(id, error))),
+        }
         Ok(())
     }
 
@@ -169,8 +188,13 @@ impl<M: Model> Activation<M> {
         match known {
             Known::Remembered => return self.answer_again(id, port).await,
             Known::Unsettled => {
-                self.settle().await?;
-                return self.answer_again(id, port).await;
+                let Some(kept) = &mut self.kept else { return Ok(()) };
+                if let Err(error) = kept.committer.settle().await {
+                    port.tell(Err(doubt(id, &error)));
+                    return Err(error.into());
+                }
+                self.answer_again(id, port).await?;
+                return self.save_snapshot().await;
             }
             Known::Refused(refusal @ Refusal::TooOld { .. }) => {
                 port.tell(Err(AskError::Unknown { id, why: Doubt::Forgotten(refusal) }));

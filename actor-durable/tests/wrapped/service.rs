@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actor_durable::testing::FaultMode;
 use actor_durable::{
-    ActivationError, AskError, CodecError, Doubt, DurableSystem, NotApplied, WrapService, WrappedService,
+    ActivationError, AskError, CodecError, DurableSystem, NotApplied, WrapService, WrappedService,
 };
 
 use super::services::{
@@ -251,10 +251,7 @@ fn d42_a_service_that_is_not_ready_is_made_anew_and_the_request_is_not_applied()
             flag.store(true, Ordering::Relaxed);
             let id = actor.new_message_id();
             let answer = actor.call(put(1)).id(id).await;
-            assert!(
-                matches!(answer, Err(AskError::Unknown { why: Doubt::ActivationEnded, .. })),
-                "{answer:?}"
-            );
+            assert!(matches!(answer, Err(AskError::NotApplied(NotApplied::ActivationEnded))), "{answer:?}");
             let answer = actor.call(put(1)).id(id).await;
             let Err(AskError::NotApplied(NotApplied::NotActivated(why))) = answer else {
                 panic!("{answer:?}")
