@@ -176,6 +176,14 @@ impl ActivationError {
     }
 }
 
+impl StartError {
+    /// Whether the same start may succeed later without anybody doing anything about it: say, the store's server was away. The
+    /// builder is used up, so the system is built anew.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
+    }
+}
+
 impl From<SpawnError> for ActivationError {
     fn from(error: SpawnError) -> Self {
         Self::Spawn(error.to_string())

@@ -70,6 +70,25 @@ fn a_name_that_is_not_valid_or_is_used_twice_is_said_when_the_system_starts() {
 }
 
 #[test]
+fn a_start_that_the_store_was_away_for_may_succeed_later_and_one_with_a_mistake_may_not() {
+    let mut world = World::new();
+    let faults = [(1, FaultMode::Refuse), (2, FaultMode::LoseAnswer)];
+    let faults = faults.map(|(visit, mode)| Fault { operation: Operation::Renew, visit, mode });
+    let store: Arc<dyn Store> = Arc::new(FaultStore::new(world.store.clone(), faults));
+    let mut start = |build: fn(DurableBuilder) -> DurableBuilder| {
+        let builder = build(DurableSystem::builder(&world.simulation.system(), store.clone()));
+        world.simulation.block_on(builder.start()).map(drop)
+    };
+    let refused = start(|it| it).expect_err("the store is away");
+    assert!(matches!(refused, StartError::Store(StoreError::NotApplied(_))) && refused.is_transient());
+    let lost = start(|it| it).expect_err("the answer is lost");
+    assert!(matches!(lost, StartError::Store(StoreError::Unknown(_))) && lost.is_transient());
+    start(|it| it).expect("the store is back");
+    let twice = start(|it| it.register(Account::default()).register(Account::default()));
+    assert!(!twice.expect_err("it is a mistake").is_transient());
+}
+
+#[test]
 fn an_actor_that_is_not_done_in_time_is_killed_by_the_shutdown() {
     let mut world = World::new();
     let (_, system) = world.process();

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use actor_core::ActorSystem;
 use actor_durable::store::{Enqueued, Headers, Store, StoreError};
-use actor_durable::{AskError, Durable, DurableRef, DurableSystem, MessageId, NotApplied, RedbStore};
+use actor_durable::{AskError, Durable, DurableRef, DurableSystem, MessageId, RedbStore, StartError};
 use examples::lines;
 use integration_tests::tally::{Refused, Say, Sourced, Tally, Whole, is_sourced};
 use integration_tests::witness::Witness;
@@ -124,8 +124,8 @@ impl Options {
 }
 
 fn is_transient(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<NotApplied>().is_some_and(NotApplied::is_transient)
-        || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
+    error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
+        || error.downcast_ref::<StartError>().is_some_and(StartError::is_transient)
 }
 
 async fn ask(system: &DurableSystem, key: &str, request: &[&str]) -> Result<String, String> {
