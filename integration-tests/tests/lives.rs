@@ -213,10 +213,12 @@ impl Client {
     async fn ask_life(&mut self, key: &str, request: &str, dead: Option<u32>) -> Result<String, u32> {
         let is_new = |talk: &Option<Talk>| talk.as_ref().is_some_and(|talk| Some(talk.life) != dead);
         let talk = self.current.wait_for(is_new).await.expect("the service is there").clone();
-        let talk = talk.expect("it was waited for");
+        let Talk { life, requests } = talk.expect("it was waited for");
         let (answer, answered) = oneshot::channel();
         let line = format!("{key} {request}\n");
-        drop(talk.requests.send(Request { key: key.to_owned(), line, answer }).await);
-        answered.await.map_err(|_| talk.life)
+        drop(requests.send(Request { key: key.to_owned(), line, answer }).await);
+        // What was sent while the life ended may lie in the channel, and is dropped with the last who could send.
+        drop(requests);
+        answered.await.map_err(|_| life)
     }
 }
